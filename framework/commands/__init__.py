@@ -1,0 +1,1 @@
+"""The commands `twofold new`, `run`, `routes` and `shell`."""
