@@ -1,0 +1,3 @@
+"""The compose target; see `target`."""
+
+from .target import ComposeTarget as ComposeTarget
