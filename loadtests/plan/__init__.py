@@ -1,0 +1,1 @@
+"""How many nodes a demand takes, from a saved scaling run (`twofold plan`)."""

@@ -1,0 +1,1 @@
+"""Locustfiles: one kind of traffic each, to be run, copied and edited."""
