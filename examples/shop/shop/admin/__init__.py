@@ -1,0 +1,1 @@
+"""For those who run the shop: all orders, and the stock."""
