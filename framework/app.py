@@ -130,7 +130,7 @@ class App(AppParts):
         """Finalize the response and announce it."""
         response = self.finalize(request, response)
         if signals.request_finished.receivers:
-            signals.request_finished.send(self, request=request, response=response)
+            signals.tell(signals.request_finished, self, request=request, response=response)
         return response
 
     def dispatch(self, request: Request) -> WerkzeugResponse:
@@ -296,7 +296,7 @@ class App(AppParts):
             return self.error_page(request, error)
         request.error = error
         if signals.request_exception.receivers:
-            signals.request_exception.send(self, request=request, error=error)
+            signals.tell(signals.request_exception, self, request=request, error=error)
         if self.config.debug:
             raise error
         logger.error(

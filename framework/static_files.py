@@ -12,7 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from werkzeug.exceptions import NotFound, PreconditionFailed
+from werkzeug.exceptions import HTTPException, NotFound, PreconditionFailed
 from werkzeug.utils import send_file
 
 from .content_types import content_type
@@ -20,11 +20,13 @@ from .suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import BufferedReader
     from pathlib import Path
 
     from werkzeug.datastructures import Accept
     from werkzeug.wrappers import Response as WerkzeugResponse
 
+    from ._typing import WSGIEnvironment
     from .wrappers import Request
 
 logger = logging.getLogger(__name__)
@@ -92,18 +94,13 @@ class StaticFiles:
             encoding = _choose(request, variants, found)
             environ = {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
         sent = found if encoding is None else variants[encoding]
-        response = send_file(
-            sent.path,
-            environ,
-            mimetype=content_type(found.name),
-            etag=sent.content_hash,
-            response_class=request.app.response_class,
-        )
-        if response.status_code == PreconditionFailed.code:
-            # Werkzeug would send the file with it, for caches to keep.
-            response.close()
-            raise PreconditionFailed
-        response.headers["Cache-Control"] = IMMUTABLE if named else "no-cache"
+        file = self._open(sent.name, sent.path)
+        if file is None and encoding is not None:
+            sent, encoding = found, None
+            file = self._open(sent.name, sent.path)
+        if file is None:
+            raise NotFound
+        response = self._send(request, environ, file, sent, found.name, named=named)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if encoding is not None:
             response.headers["Content-Encoding"] = encoding
@@ -114,7 +111,7 @@ class StaticFiles:
     def url_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return ``values`` for ``url_for`` with the hash in the file's name.
 
-        A file that is missing is reported once, and its URL has no hash.
+        A file that is missing or cannot be read is reported once, and its URL has no hash.
         """
         filename = str(values.get("filename", ""))
         found = self.find(filename)
@@ -134,17 +131,78 @@ class StaticFiles:
         except (OSError, ValueError):
             # The latter for names that no file can have.
             return None
-        state = State(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-        if known is None or known.state != state:
+        if known is None or known.state != _state(status):
             if not os.path.isfile(path) or not self._is_inside(path):
                 return None
-            with open(path, "rb") as file:
+            file = self._open(filename, path)
+            if file is None:
+                return None
+            with file:
+                state = _state(os.fstat(file.fileno()))
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8))
             content_hash = digest.hexdigest()
             hashed_name = with_hash(filename, content_hash)
             known = StaticFile(filename, path, state, content_hash, hashed_name)
             self._files[filename] = known
         return known
+
+    def _open(self, filename: str, path: str) -> BufferedReader | None:
+        """Open a file that was there a moment ago; ``None`` if it has gone.
+
+        One that the process may not read is to visitors as if it were not there, like all that is
+        not meant for them. The log has it once.
+        """
+        try:
+            return open(path, "rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except PermissionError:
+            if filename not in self._reported:
+                self._reported.add(filename)
+                logger.warning(
+                    "The static file %s may not be read by this process, and leads to a 404.", path
+                )
+            return None
+
+    def _send(
+        self,
+        request: Request,
+        environ: WSGIEnvironment,
+        file: BufferedReader,
+        sent: StaticFile,
+        name: str,
+        *,
+        named: bool,
+    ) -> WerkzeugResponse:
+        """Return the response with an open file, which another may have replaced meanwhile.
+
+        Then what is known of it is not so any more, and nobody may keep it by that.
+        """
+        status = os.fstat(file.fileno())
+        is_same = _state(status) == sent.state
+        response = send_file(
+            file,
+            environ,
+            mimetype=content_type(name),
+            download_name=os.path.basename(name),
+            conditional=False,
+            etag=is_same and sent.content_hash,
+            last_modified=status.st_mtime,
+            response_class=request.app.response_class,
+        )
+        response.content_length = status.st_size
+        try:
+            if not is_same and not self._is_inside(sent.path):
+                raise NotFound
+            response.make_conditional(environ, accept_ranges=True, complete_length=status.st_size)
+            if response.status_code == PreconditionFailed.code:
+                # Werkzeug would send the file with it, for caches to keep.
+                raise PreconditionFailed
+        except HTTPException:
+            response.close()
+            raise
+        response.headers["Cache-Control"] = IMMUTABLE if named and is_same else "no-cache"
+        return response
 
     def _requested(self, filename: str) -> tuple[StaticFile | None, bool]:
         """Return the file a URL asks for, and whether the URL names its content."""
@@ -195,6 +253,10 @@ class StaticFiles:
             self.folder,
             did_you_mean(filename, names),
         )
+
+
+def _state(status: os.stat_result) -> State:
+    return State(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def with_hash(filename: str, content_hash: str) -> str:

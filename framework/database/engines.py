@@ -27,7 +27,7 @@ def make_engine(url: URL, *, pool_size: int, pool_timeout: float, **options: Any
 
     backend = url.get_backend_name()
     resets = url.get_driver_name() == "psycopg" and "pool_reset_on_return" not in options
-    in_memory = backend == "sqlite" and url.database in {None, "", ":memory:"}
+    in_memory = backend == "sqlite" and not sqlite.is_file(url)
     arguments = {
         # A database in memory ends with its connection, so everybody shares one.
         "pool_size": 1 if in_memory else pool_size,
@@ -39,7 +39,8 @@ def make_engine(url: URL, *, pool_size: int, pool_timeout: float, **options: Any
         **(postgresql.NO_RESET if resets else {}),
         **options,
     }
-    if in_memory:
+    if backend == "sqlite":
+        # Threads take turns with the pool's connections.
         arguments["connect_args"]["check_same_thread"] = False
     engine = create_engine(url, **arguments)
     if backend == "sqlite":

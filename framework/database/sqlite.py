@@ -11,9 +11,12 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import event
+from sqlalchemy.util import asbool
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -61,8 +64,21 @@ def prepare(engine: Engine, timeout: float) -> None:
 
 def is_file(url: URL) -> bool:
     """Whether a URL leads to a file; a database in memory ends with its connections."""
-    in_memory = {None, "", ":memory:", "file::memory:"}
-    return url.database not in in_memory and url.query.get("mode") != "memory"
+    if not is_uri(url):
+        return url.database not in {None, "", ":memory:"}
+    in_memory = url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb"
+    return url.database not in {"file:", "file::memory:"} and not in_memory
+
+
+def is_uri(url: URL) -> bool:
+    """Whether what a URL names is a URI of SQLite's own, ``file:…``."""
+    return (url.database or "").startswith("file:") and asbool(url.query.get("uri"))
+
+
+def path_of(url: URL) -> Path:
+    """Return the path of the file that a URL leads to."""
+    name = url.database or ""
+    return Path(unquote(urlsplit(name).path) if is_uri(url) else name)
 
 
 def reading(engine: Engine) -> Engine:

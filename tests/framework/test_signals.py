@@ -55,3 +55,48 @@ def test_receiver_that_fails_before_the_view_is_answered_as_the_view_would_be(
     with signals.request_started.connected_to(receiver, sender=app):
         answer = TestClient(app).get("/")
     assert (answer.status_code, answer.text) == (503, "handled")
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+@pytest.mark.parametrize("path", ["/", "/stream", "/nowhere"])
+def test_receiver_that_fails_in_the_end_leaves_the_answer_and_is_logged(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture, is_fast: bool, path: str
+) -> None:
+    app = make_app(
+        Rule("/", lambda request: "view", endpoint="view"),
+        Rule("/stream", lambda request: iter(["view"]), endpoint="stream"),
+    )
+    app.add_error_handler(404, lambda request, error: ("view", 404))
+    errors = []
+    app.teardown_request(lambda request, error: errors.append(error))
+    if is_fast:
+        app.start_worker()
+
+    def receiver(sender, request, response):
+        response.headers["X-Seen"] = "yes"
+        raise ZeroDivisionError
+
+    with signals.request_finished.connected_to(receiver, sender=app):
+        answer = TestClient(app).get(path)
+    assert (answer.status_code, answer.text) == (404 if path == "/nowhere" else 200, "view")
+    assert answer.headers["X-Seen"] == "yes"
+    assert errors == [None]
+    (record,) = caplog.records
+    assert record.message == "A receiver of the signal 'request-finished' failed"
+    assert record.exc_info
+
+
+def test_receiver_of_an_exception_that_fails_hides_neither_its_log_nor_its_page(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(Rule("/fail", fail))
+    app.add_error_handler(500, lambda request, error: ("our own page", 500))
+
+    def receiver(sender, request, error):
+        raise LookupError
+
+    with signals.request_exception.connected_to(receiver, sender=app):
+        answer = TestClient(app).get("/fail")
+    assert (answer.status_code, answer.text) == (500, "our own page")
+    logged = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert logged == [LookupError, ZeroDivisionError]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework import Blueprint
+from framework.static_files import StaticFile, StaticFiles
 from framework.testing import TestClient, make_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import MakeApp
@@ -199,6 +201,7 @@ def test_variant_is_the_one_the_client_likes_best(
     assert answer.headers.get("Content-Encoding") == encoding
     assert answer.headers["Vary"] == "Accept-Encoding"
     assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == "inline; filename=shop.css"
     assert answer.text.rstrip(".") == (encoding or "body { color: red }")
     assert int(answer.headers["Content-Length"]) == len(answer.data)
 
@@ -311,6 +314,106 @@ def test_link_inside_the_folder_and_a_folder_that_is_a_link_are_served(
     (tmp_path / "static" / "a.txt").write_text("a")
     (tmp_path / "static" / "b.txt").symlink_to(tmp_path / "static" / "a.txt")
     assert TestClient(make_app()).get("/static/b.txt").text == "a"
+
+
+# Files that change while they are asked for
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Have something done once, before a step of `StaticFiles`."""
+
+    def arrange(step: str, act: Callable[[], object]) -> None:
+        original = getattr(StaticFiles, step)
+
+        def act_first(files: StaticFiles, *arguments: Any) -> Any:
+            monkeypatch.setattr(StaticFiles, step, original)
+            act()
+            return original(files, *arguments)
+
+        monkeypatch.setattr(StaticFiles, step, act_first)
+
+    return arrange
+
+
+BEFORE_HASHING, BEFORE_SENDING = "_is_inside", "_variants"
+
+
+@pytest.mark.parametrize("step", [BEFORE_HASHING, BEFORE_SENDING])
+@pytest.mark.parametrize("what", ["nothing", "folder", "file for its folder"])
+def test_file_that_goes_meanwhile_is_404(
+    app: App, tmp_path: Path, meanwhile: Any, step: str, what: str
+) -> None:
+    folder = tmp_path / "static" / "css"
+
+    def remove() -> None:
+        (folder / "shop.css").unlink()
+        if what == "folder":
+            (folder / "shop.css").mkdir()
+        elif what == "file for its folder":
+            folder.rmdir()
+            folder.touch()
+
+    meanwhile(step, remove)
+    assert TestClient(app).get("/static/css/shop.css").status_code == 404
+
+
+def test_variant_that_goes_meanwhile_leaves_the_plain_file(
+    compressed: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = StaticFiles._variants
+
+    def find_and_remove(files: StaticFiles, found: StaticFile) -> dict[str, StaticFile]:
+        variants = original(files, found)
+        (tmp_path / "static" / "css" / "shop.css.br").unlink()
+        return variants
+
+    monkeypatch.setattr(StaticFiles, "_variants", find_and_remove)
+    answer = TestClient(compressed).get("/static/css/shop.css", headers={"Accept-Encoding": "br"})
+    assert (answer.status_code, answer.text) == (200, "body { color: red }")
+    assert "Content-Encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("content", ["body { color: blue; margin: 0 }", "body {}"])
+def test_file_that_another_replaces_meanwhile_is_not_kept_under_its_name(
+    app: App, tmp_path: Path, meanwhile: Any, content: str
+) -> None:
+    new = tmp_path / "new.css"
+    new.write_text(content)
+    url = app.url_for("static", filename="css/shop.css")
+    meanwhile(BEFORE_SENDING, lambda: new.replace(tmp_path / "static" / "css" / "shop.css"))
+    client = TestClient(app)
+    answer = client.get(url)
+    assert (answer.status_code, answer.text) == (200, content)
+    assert int(answer.headers["Content-Length"]) == len(content)
+    assert (answer.headers["Cache-Control"], answer.get_etag()[0]) == ("no-cache", None)
+    assert client.get(app.url_for("static", filename="css/shop.css")).text == content
+
+
+def test_link_out_of_the_folder_that_replaces_a_file_meanwhile_is_404(
+    app: App, tmp_path: Path, meanwhile: Any
+) -> None:
+    file = tmp_path / "static" / "css" / "shop.css"
+    meanwhile(BEFORE_SENDING, lambda: (tmp_path / "static" / "link.txt").replace(file))
+    assert TestClient(app).get("/static/css/shop.css").status_code == 404
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_file_that_may_not_be_read_is_404_and_reported_once(
+    app: App, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_known: bool
+) -> None:
+    client = TestClient(app)
+    if is_known:
+        assert client.get("/static/css/shop.css").status_code == 200
+    file = tmp_path / "static" / "css" / "shop.css"
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+        pytest.skip("This user may read everything.")
+    for _ in range(2):
+        assert is_known or app.url_for("static", filename="css/shop.css") == "/static/css/shop.css"
+        assert client.get("/static/css/shop.css").status_code == 404
+    (message,) = caplog.messages
+    assert f"The static file {file} may not be read" in message
 
 
 def test_blueprint_serves_its_own_folder(make_app: MakeApp, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from .. import sqlite
 from .exceptions import MigrationError
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ def check_encoding(engine: Engine) -> None:
 def _way_out(url: URL) -> str:
     if url.get_backend_name() != "sqlite":
         return " Check DATABASE_URL, and whether the server runs."
-    folder = Path(url.database or "").absolute().parent
+    folder = sqlite.path_of(url).absolute().parent
     return "" if folder.is_dir() else f" There is no folder {folder}."
 
 
 def is_there(url: URL) -> bool:
     """Whether the database may be looked at: SQLite would make a file that is not there."""
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+    return url.get_backend_name() != "sqlite" or sqlite.path_of(url).exists()
 
 
 def shown(url: URL) -> str:

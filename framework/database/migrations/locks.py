@@ -10,16 +10,17 @@ import hashlib
 import os
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from .. import sqlite
 from .exceptions import LockTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
@@ -64,7 +65,7 @@ def one_at_a_time(engine: Engine, *, wait: float, report: Report) -> Iterator[No
 def lock_of(engine: Engine) -> Lock | None:
     """The lock of the database, if there is one for its kind."""
     if engine.dialect.name == "sqlite":
-        return FolderLock(Path(engine.url.database or "").absolute().parent)
+        return FolderLock(sqlite.path_of(engine.url).absolute().parent)
     kinds: dict[str, Callable[[Engine], Lock]] = {
         "postgresql": PostgresLock,
         "mysql": MySQLLock,

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from framework import Rule
 from framework.database import Database, DatabaseConfigError, liveness, sqlite
 from framework.database.failures import http_error
+from framework.testing import TestClient
 from tests.framework.database.notes import ON_EACH, Note, count, used_connections, visit, write
 from tests.framework.database.servers import SECONDS
 
@@ -293,21 +294,64 @@ def test_sqlite_keeps_foreign_keys(make_notes: MakeNotes) -> None:
         db.execute(text("INSERT INTO child VALUES (99)"))
 
 
-def test_database_in_memory_is_one_for_all_threads() -> None:
-    database = Database("sqlite://")
-    with database.session() as db:
-        db.execute(text("CREATE TABLE t (n INTEGER)"))
-    found: list[Any] = []
+IN_MEMORY = [
+    "",
+    ":memory:",
+    "file::memory:?uri=true",
+    "file:a?mode=memory&cache=shared&uri=true",
+    "file:a?mode=memory&uri=true",
+    "file:/a?vfs=memdb&uri=true",
+    "file:?uri=true",
+]
 
-    def look() -> None:
-        with database.session() as db:
-            found.append(db.scalar(text("SELECT count(*) FROM t")))
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    assert found == [0]
-    database.close()
+@pytest.mark.parametrize("path", IN_MEMORY)
+def test_database_in_memory_is_one_for_all_threads(make_notes: MakeNotes, path: str) -> None:
+    rules = Rule("/", count_notes), Rule("/<text>", write, methods=["POST"])
+    app = make_notes(*rules, database_url=f"sqlite:///{path}", database_pool_timeout=SECONDS)
+    app.start_worker()
+    both = threading.Barrier(2)
+    answers: list[int] = []
+
+    def use(name: str) -> None:
+        client = TestClient(app)
+        both.wait(SECONDS)
+        for number in range(20):
+            answers.append(client.post(f"/{name}{number}").status_code)
+            answers.append(client.get("/").status_code)
+
+    threads = [threading.Thread(target=use, args=[name]) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 80
+    assert TestClient(app).get("/").text == "40"
+
+
+def count_notes(request: Request) -> str:
+    return str(count(request))
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("file:a.db?uri=true&mode=rwc", "a.db"),
+        # Without `uri=true` these are names of files.
+        ("file::memory:", "file::memory:"),
+        ("a.db?mode=memory", "a.db"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Query string argument")
+def test_file_is_no_database_in_memory_whatever_its_name(
+    make_notes: MakeNotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = make_notes(database_url=f"sqlite:///{url}")
+    assert (tmp_path / name).exists()
+    with app.database.session() as db:
+        assert db.scalar(text("PRAGMA journal_mode")) == "wal"
+    assert pool_of(app.database).size() == 5
 
 
 # A server that goes and comes
@@ -452,9 +496,9 @@ def test_child_of_a_fork_commits_to_a_file_that_its_parent_closes(tmp_path: Path
         os.close(end)
 
 
-@pytest.mark.parametrize("query", ["", "file:a?mode=memory&uri=true", "file::memory:?uri=true"])
-def test_fork_leaves_a_database_in_memory_to_the_parent(query: str) -> None:
-    database = Database(f"sqlite:///{query}", pool_size=1)
+@pytest.mark.parametrize("path", IN_MEMORY)
+def test_fork_leaves_a_database_in_memory_to_the_parent(path: str) -> None:
+    database = Database(f"sqlite:///{path}")
     with database.session() as db:
         db.execute(text("CREATE TABLE t (n INTEGER)"))
     assert in_child(lambda: "forked") == "forked"

@@ -19,6 +19,8 @@ from tests.framework.database.migrated_app import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.framework.database.migrated_app import MakeProject, Project
 
 __all__ = ["make_project", "project"]
@@ -284,6 +286,18 @@ def test_a_file_that_is_not_there_is_not_made_to_look_at_it(make_project: MakePr
     assert project.migrations.current() == ()
     project.migrations.write("add items")
     assert list(project.folder.glob("*.db")) == []
+
+
+@pytest.mark.parametrize("name", ["file:a%20shop.db", "file:{folder}/a%20shop.db"])
+def test_a_file_may_be_named_by_a_uri_of_sqlites_own(
+    make_project: MakeProject, tmp_path: Path, name: str
+) -> None:
+    project = make_project(f"sqlite:///{name.format(folder=tmp_path)}?uri=true")
+    project.migrations.write("add items")
+    project.migrations.upgrade()
+    assert (tmp_path / "a shop.db").exists()
+    # Compared with the file, not with an empty database in its place.
+    assert project.migrations.write("nothing") is None
 
 
 @pytest.mark.parametrize(
