@@ -39,6 +39,8 @@ class Counters:
     """What HAProxy has counted since it started."""
 
     requests: int = 0
+    connections: int = 0
+    """Of visitors, idle ones included."""
     in_flight: int = 0
     """Waiting ones and answers on their way included."""
     queue: int = 0
@@ -122,6 +124,10 @@ class BalancerClient:
         """No request waits or is in flight anywhere, and no answer is still on its way."""
         return self.counters().in_flight == 0
 
+    def all_gone(self) -> bool:
+        """No visitor is connected."""
+        return self.counters().connections == 0
+
     def _command(self, command: str) -> None:
         answer = self._ask(command)
         if answer:
@@ -149,6 +155,7 @@ def parse_counters(text: str) -> Counters:
     servers = [row for row in rows if row["pxname"] == BACKEND and row["type"] == "2"]
     return Counters(
         requests=_number(frontend, "req_tot"),
+        connections=_number(frontend, "scur"),
         in_flight=_number(backend, "scur"),
         queue=_number(backend, "qcur"),
         responses_5xx=_number(frontend, "hrsp_5xx"),

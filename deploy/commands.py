@@ -16,6 +16,7 @@ from .interrupts import ended_like_interrupted
 from .options import app_options, as_settings, directory_option, target_option, version_option
 from .profiles import Setting
 from .settings import load_deployment
+from .wording import counted
 
 
 @click.command()
@@ -70,11 +71,9 @@ def serve(
 
 
 def _serve(plan: node_process.NodePlan, drain: float) -> None:
-    count = plan.workers.workers
-    workers = "1 worker" if count == 1 else f"{count} workers"
     click.echo(
-        f"{plan.deployment.app} with {workers}, profile {plan.deployment.profile.name}, "
-        f"on {', '.join(plan.binds)}",
+        f"{plan.deployment.app} with {counted(plan.workers.workers, 'workers')}, "
+        f"profile {plan.deployment.profile.name}, on {', '.join(plan.binds)}",
         err=True,
     )
     node_process.serve(plan, name=socket.gethostname(), drain=drain)

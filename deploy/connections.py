@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from .deployment import Deployment
+from .probes import client_url, has_several_servers
+from .wording import counted
 
 RESERVED_BY_POSTGRESQL = 3
 """Its default for `superuser_reserved_connections`, which no app gets."""
@@ -77,8 +79,8 @@ def text(servers: list[Server], deployment: Deployment, workers: int) -> str:
     heads = (
         "connections",
         "a worker",
-        f"a node ({_counted(workers, 'worker')})",
-        _counted(deployment.nodes, "node"),
+        f"a node ({counted(workers, 'workers')})",
+        counted(deployment.nodes, "nodes"),
         "during a roll",
     )
     rows: list[tuple[str, ...]] = [heads]
@@ -205,7 +207,7 @@ def _ask_mysql(url: str) -> tuple[int, int] | str:
 
 def _ask_redis(url: str) -> int | str:
     """`maxclients`, or why it is not known."""
-    if "+" in url.partition("://")[0]:
+    if has_several_servers(url):
         return "several servers (CONFIG GET maxclients tells, on each)"
     try:
         import redis
@@ -221,7 +223,7 @@ def _ask_redis(url: str) -> int | str:
 @contextlib.contextmanager
 def _client(redis: Any, url: str) -> Iterator[Any]:
     client = redis.Redis.from_url(
-        url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
+        client_url(url),
         socket_timeout=ASK_TIMEOUT,
         socket_connect_timeout=ASK_TIMEOUT,
     )
@@ -234,7 +236,3 @@ def _client(redis: Any, url: str) -> Iterator[Any]:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _counted(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .errors import StartError
 from .quota_groups import QuotaGroup, make_group
 from .status import CpuBudget
+from .wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class CpuBudgets:
         if len(free) < whole:
             return Hold(
                 None,
-                f"none: no control group may be made ({self._refusal}), and {len(free)} CPUs are "
-                f"free for affinity, which gives {whole}",
+                f"none: no control group may be made ({self._refusal}), and affinity, which gives "
+                f"{whole}, finds {counted(len(free), 'free CPUs')}",
             )
         pinned = free[:whole]
         words = f"pin={','.join(map(str, pinned))}"

@@ -8,6 +8,7 @@ from . import rollout
 from .addresses import free_number
 from .deployment import Deployment
 from .targets import DEFAULT_TARGET
+from .wording import counted, times
 
 # What every version has anew, or what a roll keeps as it is.
 NOT_COMPARED = ("given", "origins", "place", "version", "loadtests", "name", "nodes", "redis_url")
@@ -134,7 +135,7 @@ class PlannedNodes:
         node = PlannedNode(self.next_number(node.number for node in self.running), deployment)
         self.running.append(node)
         self.steps.append(
-            f"start {node.name}: {_workers(deployment)} of {deployment.app} from "
+            f"start {node.name}: {counted(deployment.workers, 'workers')} of {deployment.app} from "
             f"{deployment.directory}"
         )
         return node
@@ -150,7 +151,7 @@ class PlannedNodes:
         warm_up = node.deployment.warm_up
         paths = ", ".join(warm_up.paths or (node.deployment.readiness_path,))
         self.steps.append(
-            f"warm {node.name} up: GET {paths} on each worker, {warm_up.requests} times"
+            f"warm {node.name} up: GET {paths} on each worker, {times(warm_up.requests)}"
         )
 
     def into_rotation(self, node: PlannedNode) -> None:
@@ -177,7 +178,3 @@ class PlannedNodes:
 
 def _names(nodes: Sequence[PlannedNode]) -> str:
     return ", ".join(node.name for node in nodes)
-
-
-def _workers(deployment: Deployment) -> str:
-    return "1 worker" if deployment.workers == 1 else f"{deployment.workers} workers"

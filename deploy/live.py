@@ -15,6 +15,7 @@ from rich.text import Text
 from .errors import NoAnswer, NotRunning
 from .status import DeploymentStatus, State
 from .targets.base import Target
+from .wording import counted, times
 
 Report = Callable[[str], None]
 
@@ -115,11 +116,11 @@ def _summary(status: DeploymentStatus) -> Text:
     if status.under_way:
         head.append(f"  {status.under_way} under way", "yellow")
     parts = [
-        f"{balancer.requests:,} requests",
+        counted(balancer.requests, "requests"),
         f"{balancer.throughput:,} req/s",
         f"{_milliseconds(balancer.latency)} ms",
         f"{balancer.queue} waiting",
-        f"{balancer.responses_5xx:,} answers 5xx",
+        f"{counted(balancer.responses_5xx, 'answers')} 5xx",
     ]
     return head.append("\n" + " · ".join(parts))
 
@@ -190,8 +191,7 @@ def _restarts(status: DeploymentStatus) -> Iterator[Text]:
     restarts["store"] = status.store.restarts if status.store else 0
     for name, count in restarts.items():
         if count:
-            times = "once" if count == 1 else f"{count} times"
-            yield Text(f"{name} died and was started again {times}", style="yellow")
+            yield Text(f"{name} died and was started again {times(count)}", style="yellow")
 
 
 def _observability(status: DeploymentStatus) -> Iterator[Text]:

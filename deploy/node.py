@@ -45,7 +45,7 @@ def plan_node(deployment: Deployment, *, bind: str | None) -> NodePlan:
         environment's PORT is where all of them do, and without that DEFAULT_BIND counts. A unix
         socket is for all workers.
     """
-    env = {**os.environ, **deployment.env}
+    env = {**os.environ, **deployment.env, **_store_of(deployment)}
     # Importing the app takes its time; what is wrong with the command line is said before.
     platform_port = env.get("PORT") if bind is None else None
     first = _bind_of_port(platform_port) if platform_port else _checked_bind(bind or DEFAULT_BIND)
@@ -63,6 +63,14 @@ def plan_node(deployment: Deployment, *, bind: str | None) -> NodePlan:
         trusted_proxies=env.get("FORWARDED_ALLOW_IPS", LOCAL_PROXIES).split(","),
     )
     return NodePlan(deployment, tuple(binds), workers, tuple(settings), env)
+
+
+def _store_of(deployment: Deployment) -> dict[str, str]:
+    # In a container a file has it, and a twofold.toml in the image says nothing to that.
+    named = {**os.environ, **deployment.env}
+    if deployment.redis_url is None or named.get("REDIS_URL_FILE"):
+        return {}
+    return {"REDIS_URL": deployment.redis_url}
 
 
 def _workers(deployment: Deployment, memory: int) -> WorkerCount:

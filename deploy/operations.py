@@ -19,6 +19,7 @@ from .options import (
     target_option,
     version_option,
 )
+from .wording import counted
 
 if TYPE_CHECKING:
     from .dry_run import RollPlan
@@ -181,5 +182,5 @@ def _print_outcome(found: "DeploymentStatus", as_json: bool) -> None:
     if as_json:
         print_json(found.to_json())
         return
-    nodes = "1 node" if len(found.nodes) == 1 else f"{len(found.nodes)} nodes"
+    nodes = counted(len(found.nodes), "nodes")
     click.echo(f"{found.name} has {nodes} of version {found.version} at {found.url}")

@@ -1,6 +1,7 @@
 """Does a slot serve, does a store answer: asked from outside."""
 
 import http.client
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
 STORE_TIMEOUT = 2.0
+
+# As the framework writes them; the nodes find these servers, and refuse to start without them.
+SEVERAL_SERVERS = re.compile(r"(redis|valkey)s?\+(sentinel|cluster)://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,29 @@ def without_password(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+def has_several_servers(url: str) -> bool:
+    """Whether they are behind sentinels or in a cluster, where one answer says little."""
+    return SEVERAL_SERVERS.match(url) is not None
+
+
+def client_url(url: str) -> str:
+    """The URL of a single server as the client library takes it."""
+    return re.sub(r"^valkey(s?)://", r"redis\1://", url)
+
+
 def check_store(url: str) -> None:
-    """An error, if the Redis or Valkey at the URL refuses, hangs or wants another password."""
+    """An error, if the Redis or Valkey at the URL refuses, hangs or wants another password.
+
+    Several servers are not asked.
+    """
     import redis
 
+    if has_several_servers(url):
+        return
     shown = without_password(url)
     try:
         with redis.Redis.from_url(
-            url,
+            client_url(url),
             socket_connect_timeout=STORE_TIMEOUT,
             socket_timeout=STORE_TIMEOUT,
             retry=None,
@@ -75,12 +94,14 @@ class StorePing:
         self._client: Redis | None = None
 
     def seconds(self) -> float | None:
-        """None without an answer within STORE_TIMEOUT."""
+        """None without an answer within STORE_TIMEOUT, and for several servers."""
         import redis
 
+        if has_several_servers(self._url):
+            return None
         if self._client is None:
             self._client = redis.Redis.from_url(
-                self._url,
+                client_url(self._url),
                 socket_connect_timeout=STORE_TIMEOUT,
                 socket_timeout=STORE_TIMEOUT,
                 retry=None,

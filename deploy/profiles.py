@@ -9,6 +9,7 @@ from types import MappingProxyType
 from .errors import SettingsError
 from .limits import DEFAULT_LIMITS, RequestLimits
 from .resources import WorkerCount
+from .wording import counted
 
 DEFAULT_THREADS = 4
 DEFAULT_GREENLETS = 100
@@ -166,8 +167,8 @@ def _worker_settings(
             Setting(
                 "worker_connections",
                 profile.worker_connections,
-                f"{profile.concurrency} requests at once, and room for idle connections and "
-                "readiness checks",
+                f"{counted(profile.concurrency, 'requests')} at once, and room for idle "
+                "connections and readiness checks",
             )
         )
     return settings

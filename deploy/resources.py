@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from .cgroups import CGROUPS, OWN_CGROUPS, directories, own_groups, read
+from .wording import counted
 
 # The rest is for what requests need on top of what importing the app took.
 MEMORY_FOR_WORKERS = 0.8
@@ -63,7 +64,7 @@ def worker_count(
     """How many workers fit; `worker_memory` is what one takes after importing the app, in bytes."""
     cpus, memory = resources.cpus, resources.memory
     wanted = per_cpu * math.ceil(cpus.amount)
-    reason = f"{per_cpu_reason}; {cpus.amount:g} CPUs ({cpus.source})"
+    reason = f"{per_cpu_reason}; {counted(cpus.amount, 'CPUs')} ({cpus.source})"
     room = int(memory.amount * MEMORY_FOR_WORKERS // worker_memory)
     if room >= wanted:
         return WorkerCount(wanted, reason)

@@ -46,26 +46,35 @@ def load_deployment(
     """The deployment of the project in `directory`.
 
     `overrides` maps paths of settings to the command line's values; None stands for an option
-    that was not given. Command line before environment before twofold.toml before default.
+    that was not given. Command line before environment before twofold.toml before default; in
+    twofold.toml the table env comes before the setting of the same meaning.
     """
     place = directory.absolute()
     directory = directory.resolve()
     if not directory.is_dir():
         raise SettingsError(f"{directory} is not a folder; --directory names the project's folder")
     from_file = _file_values(directory / FILE_NAME)
-    environ = os.environ if environ is None else environ
-    from_environment = _environment_values(environ)
+    environ = _without_empty(os.environ if environ is None else environ)
+    from_environment = _environment_values(environ, "environment variable")
     from_command_line = _command_line_values(overrides)
     for layer in (from_file, from_environment, from_command_line):
         for path, value in layer.items():
             _check(path, value)
     values = {**from_file, **from_environment, **from_command_line}
-    # The one setting where the layers add up. The nodes get the environment in any case.
+    # The one setting where the layers add up. The nodes get the environment in any case, and with
+    # it the names of files that hold a value, as secrets in containers do.
     in_file = {
-        name: text for name, text in _get(from_file, "env", {}).items() if name not in environ
+        name: text
+        for name, text in _get(from_file, "env", {}).items()
+        if name not in environ and f"{name}_FILE" not in environ
     }
-    env = {**in_file, **_get(from_command_line, "env", {})}
-    values |= {**_workers_of_nodes(env), **from_command_line}
+    env = _without_empty({**in_file, **_get(from_command_line, "env", {})})
+    from_env = _environment_values(env, "[env]")
+    for path, value in from_env.items():
+        _check(path, value)
+    # A secret with a place of its own: other variables are written into files that people share.
+    env.pop(ENVIRONMENT["redis_url"], None)
+    values |= {**from_env, **from_command_line}
     found = _deployment(directory, {**values, "env": Value(env, "")})
     given = {path: value.value for path, value in from_command_line.items()}
     return replace(found, place=place, given=given)
@@ -110,23 +119,20 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield path, value
 
 
-def _environment_values(environ: Mapping[str, str]) -> dict[str, Value]:
+def _without_empty(environ: Mapping[str, str]) -> dict[str, str]:
+    """A variable that is a setting counts as not set when it is empty."""
+    settings = ENVIRONMENT.values()
+    return {name: text for name, text in environ.items() if text or name not in settings}
+
+
+def _environment_values(environ: Mapping[str, str], origin: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for path, variable in ENVIRONMENT.items():
         text = environ.get(variable)
         if text:
             value = int(text) if text.isdecimal() else text
-            values[path] = Value(value, f"environment variable {variable}")
+            values[path] = Value(value, f"{origin} {variable}")
     return values
-
-
-def _workers_of_nodes(env: dict[str, str]) -> dict[str, Value]:
-    """What the table env says of the workers, as the environment does; empty, it is taken out."""
-    variable = ENVIRONMENT["workers"]
-    text = env.get(variable)
-    if text == "":
-        del env[variable]
-    return {"workers": Value(int(text), f"[env] {variable}")} if text else {}
 
 
 def _command_line_values(overrides: Mapping[str, object]) -> dict[str, Value]:

@@ -206,7 +206,8 @@ def _short(requests: Mapping[str, float]) -> tuple[str, float] | None:
 def _why_slow(m: Measurement, node: str, share: float) -> str:
     text = f"{node} answered {percent(share)} of what each of the others did"
     if node in m.node_budget:
-        text += f", with {m.node_cpu.get(node, 0.0):.2f} of its {m.node_budget[node]:g} cores used"
+        cores = counted(m.node_budget[node], "cores")
+        text += f", with {m.node_cpu.get(node, 0.0):.2f} of its {cores} used"
     if m.throttled.get(node):
         text += f", and was held back for {m.throttled[node]:.2f} s a second"
     return f"{text}."
@@ -220,7 +221,8 @@ def _nodes(m: Measurement) -> Bottleneck | None:
     throttled = f" They were held back for {held_back(m):.2f} s a second." if held_back(m) else ""
     return Bottleneck(
         "the app's nodes (CPU)",
-        f"They used {used:.2f} of the {available:g} cores that they had{held}.{throttled}",
+        f"They used {used:.2f} of the {counted(available, 'cores')} that they had{held}."
+        f"{throttled}",
     )
 
 
@@ -230,8 +232,8 @@ def _throttling(m: Measurement) -> Bottleneck | None:
         return None
     return Bottleneck(
         "CPU throttling",
-        f"The nodes used {m.cpu['nodes']:.2f} of {budget:g} cores on average, but in bursts: they "
-        f"were held back for {held_back(m):.2f} s a second.",
+        f"The nodes used {m.cpu['nodes']:.2f} of {counted(budget, 'cores')} on average, but in "
+        f"bursts: they were held back for {held_back(m):.2f} s a second.",
     )
 
 

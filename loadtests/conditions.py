@@ -14,6 +14,7 @@ from deploy.targets import DEFAULT_TARGET
 from loadtests.host import cores, describe_host
 from loadtests.place import Place
 from loadtests.utilisation import available_cores, nodes_cpu_known
+from loadtests.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ def describe(
         **place.words(),
         "resource under test": resource_under_test(measurements, hosts=len(place.hosts)),
         "CPU budget": cpu_budget(deployment, measurements),
-        "profile": f"{profile.name}, {profile.concurrency} requests at once per worker",
+        "profile": f"{profile.name}, {counted(profile.concurrency, 'requests')} at once per worker",
         **workers,
         "users": f"{plan.users_per_slot:g} for each request the deployment serves at once",
         "measured": f"{plan.duration:g} s a point, once settled, after {plan.warm_up:g} s or more",
@@ -98,14 +99,15 @@ def resource_under_test(measurements: Sequence[Measurement], *, hosts: int = 0) 
 def cpu_budget(deployment: Deployment, measurements: Sequence[Measurement]) -> str:
     """What every node was held to, and by what: ``0.5 CPUs a node, by cgroup v1 quota``."""
     budgets = sorted({cpus for m in measurements for cpus in m.node_budget.values()})
-    if deployment.cpus is None and not budgets:
+    cpus = deployment.cpus
+    if cpus is None and not budgets:
         return "none: the nodes share the machine"
-    if not measurements:
-        return f"{deployment.cpus:g} CPUs a node"
+    if cpus is not None and not measurements:
+        return f"{counted(cpus, 'CPUs')} a node"
     mechanisms = dict.fromkeys(m.budget_by for m in measurements)
-    as_asked = deployment.cpus is None or budgets == [deployment.cpus]
-    asked = "" if as_asked else f" ({deployment.cpus:g} CPUs a node asked)"
-    held = " or ".join(f"{cpus:g} CPUs a node" for cpus in budgets)
+    as_asked = budgets == [cpus]
+    asked = "" if cpus is None or as_asked else f" ({counted(cpus, 'CPUs')} a node asked)"
+    held = " or ".join(f"{counted(found, 'CPUs')} a node" for found in budgets)
     return f"{held and f'{held}, by '}{'; '.join(mechanisms)}{asked}"
 
 

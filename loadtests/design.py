@@ -134,6 +134,6 @@ def refuse_impossible(plan: ScalingPlan, deployment: Deployment) -> None:
     if max_time is not None and max_time < least:
         raise LoadTestError(
             f"--max-time leaves {minutes(max_time)} minutes, and one round of "
-            f"{len(plan.sizes)} sizes takes at least {minutes(least)}. Allow more time, or give "
-            f"fewer sizes or a shorter --duration."
+            f"{counted(len(plan.sizes), 'sizes')} takes at least {minutes(least)}. Allow more "
+            f"time, or give fewer sizes or a shorter --duration."
         )

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Self
 
+from loadtests.wording import counted
+
 PROC = Path("/proc")
 PACKAGES = ("gunicorn", "locust")
 
@@ -58,7 +60,7 @@ class HostTimes:
 def describe_host() -> dict[str, str]:
     """The machine and the versions that a figure depends on, for the report."""
     return {
-        "machine": f"{cores()} cores, {cpu_model()}, {memory()}",
+        "machine": f"{counted(cores(), 'cores')}, {cpu_model()}, {memory()}",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},

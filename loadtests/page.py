@@ -247,7 +247,7 @@ def law_terms(fit: Fit, over: str) -> tuple[tuple[str, str], ...]:
     """The coefficients and what they come to, as terms and words."""
     spare = fit.degrees_of_freedom
     if spare:
-        check = f"{fit.observations} points, {spare} sizes more than fix the curve"
+        check = f"{fit.observations} points, {counted(spare, 'sizes')} more than fix the curve"
     else:
         check = f"{fit.observations} points at three sizes, which fix the curve: nothing checks it"
     return (

@@ -24,6 +24,7 @@ from loadtests.steady import (
     unsettled,
 )
 from loadtests.validity import Events, void_reasons
+from loadtests.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -138,8 +139,8 @@ def answered(records: Iterator[Record] | LocustRun, url: str) -> Iterator[Record
             message, count = errors.most_common(1)[0]
             raise AppUnreachable(
                 f"Every request to {url} failed for {bad:.0f} s, most often with "
-                f"{message!r} ({count} times). Check that the app answers there and that the "
-                "suite asks for pages it has."
+                f"{message!r} ({counted(count, 'times')}). Check that the app answers there "
+                "and that the suite asks for pages it has."
             )
         if bad >= SILENCE:
             raise AppUnreachable(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadtests.utilisation import slots_by_node
-from loadtests.wording import milliseconds, percent
+from loadtests.wording import counted, milliseconds, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,8 @@ def _counts(m: Measurement, events: Events) -> Iterator[str]:
     if not m.requests:
         yield "no request was answered"
     if counts_differ(m):
-        yield f"the load generator counted {m.requests:,} requests but the balancer {m.served:,}"
+        requests = counted(m.requests, "requests")
+        yield f"the load generator counted {requests} but the balancer {m.served:,}"
     if events.users is not None and events.users < m.users:
         yield f"only {events.users:,} of {m.users:,} users ran"
     if gave_up_arrivals(m):

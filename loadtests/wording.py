@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+from deploy.wording import counted as counted
+
 if TYPE_CHECKING:
     from loadtests.efficiency import Efficiency
     from loadtests.usl import Fit
-
-
-def counted(size: int, over: str) -> str:
-    """Such as ``4 nodes`` or ``1 worker``."""
-    return f"{size:,} {over if size != 1 else over.removesuffix('s')}"
 
 
 def percent(share: float) -> str:

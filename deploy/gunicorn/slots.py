@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from ..wording import counted
+
 
 class Member(Protocol):
     """A living worker, as its master sees it."""
@@ -73,8 +75,9 @@ def mismatch(workers: int, addresses: int, *, shared: bool, reuse_port: bool) ->
     if reuse_port:
         return "reuse_port is set: a worker must not bind the addresses of the other slots"
     if workers != addresses:
+        listening = "1 address" if addresses == 1 else f"{addresses} addresses"
         return (
-            f"{workers} workers, but {addresses} addresses to listen on: each worker serves one "
+            f"{counted(workers, 'workers')}, but {listening} to listen on: each worker serves one "
             "address, a slot of the balancer. Change the number with --workers, not in "
             "GUNICORN_CMD_ARGS"
         )

@@ -145,8 +145,13 @@ def migrate(deployment: Deployment) -> str:
 
 def _environment(deployment: Deployment) -> str:
     own = {name: word(text) for name, text in node_environment(deployment).items()}
-    # As on the local target: what the environment says counts more than the file.
-    env = {name: quoted(_overridable(name, text)) for name, text in deployment.env.items()}
+    # As on the local target: what the environment says counts more than the file. Those that the
+    # secrets hold are not written out here for everybody.
+    env = {
+        name: quoted(_overridable(name, text))
+        for name, text in deployment.env.items()
+        if f"{name}_FILE" not in own
+    }
     return "".join(f"    {name}: {text}\n" for name, text in {**own, **env}.items())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ..deployment import Deployment
 from ..limits import MIB
+from ..wording import counted
 from .compose_services import escaped
 from .containers import (
     BALANCER_IMAGE,
@@ -118,7 +119,7 @@ def web(deployment: Deployment, image: str, labels: Mapping[str, str]) -> str:
     <<: *locked-down
     image: {word(image)}
     init: true
-    # {deployment.workers} workers a node, each a port each, which the balancers know too.
+    # {counted(deployment.workers, "workers")} a node, a port each, which the balancers know too.
     command: {_command(serve_command(deployment))}
     environment:
 {_environment(deployment)}\

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..processes import Process
 
 IN_FLIGHT_TIMEOUT = 10.0
+LAST_REQUEST_TIMEOUT = 1.0
 STOP_TIMEOUT = 5.0
 
 
@@ -82,8 +83,10 @@ class Entrance:
 
     def close(self, hurry: Callable[[], bool]) -> None:
         """Let nobody in any more, let requests finish unless there is a `hurry`, and stop."""
+        # These first: while they listen, visitors get in whom no balancer will take any more.
+        for door in self._doors:
+            door.close()
         self._finish_requests(hurry)
-        self._shut()
         if self.part and self.part.process:
             processes.stop([self.part.process], (signal.SIGTERM, STOP_TIMEOUT), hurry=hurry)
         processes.stop(self._retired, (signal.SIGUSR1, STOP_TIMEOUT), hurry=hurry)
@@ -92,9 +95,6 @@ class Entrance:
         # A balancer that does not answer has no request that could finish.
         with contextlib.suppress(BalancerError):
             self._client.accept_no_more()
-            self._shut()
+            # Who has just been answered may be sending again, and is told then that it is the end.
+            wait_until(lambda: hurry() or self._client.all_gone(), seconds=LAST_REQUEST_TIMEOUT)
             wait_until(lambda: hurry() or self._client.all_idle(), seconds=IN_FLIGHT_TIMEOUT)
-
-    def _shut(self) -> None:
-        for door in self._doors:
-            door.close()

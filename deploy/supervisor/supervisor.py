@@ -20,6 +20,7 @@ from ..errors import DeployError, StartError
 from ..preflight import check_app
 from ..rollout import Report, prepare
 from ..rundir import RunDirectory
+from ..wording import counted
 from .certificate import CertificateKeeper
 from .changes import Changes
 from .control import Command, ControlServer, Message
@@ -133,7 +134,8 @@ class Supervisor:
         self.observer.store_ping = probes.StorePing(self._redis_url)
         self._check_app(deployment)
         self._migrate(deployment, report)
-        report(f"starting {deployment.nodes} nodes of {deployment.workers} workers")
+        nodes, workers = counted(deployment.nodes, "nodes"), counted(deployment.workers, "workers")
+        report(f"starting {nodes} of {workers}")
         for running in prepare(self.fleet, deployment, deployment.nodes, report):
             running.phase = "in rotation"
         self._start_balancer(haproxy, report)
@@ -287,7 +289,7 @@ class Supervisor:
             self._report_down("finishing requests in flight")
         self.entrance.close(self._hurry.is_set)
         if self.fleet.running:
-            self._report_down(f"stopping {len(self.fleet.running)} nodes")
+            self._report_down(f"stopping {counted(len(self.fleet.running), 'nodes')}")
             self.fleet.end(self.fleet.running)
         if self.store and self.store.process:
             self._report_down("stopping the store")

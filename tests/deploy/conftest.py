@@ -15,7 +15,9 @@ import os, time
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/wait":
-        time.sleep(1.5)
+        go = os.path.join(os.path.dirname(__file__), "go")
+        while not os.path.exists(go):
+            time.sleep(0.02)
     names = ("TWOFOLD_NODE", "TWOFOLD_SLOT")
     said = [os.environ[name] for name in names] + [str(os.getpid())]
     said += [environ.get("HTTP_" + environ["QUERY_STRING"], "-")]
@@ -46,7 +48,7 @@ def own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project folder with a small app, `site_app:app`."""
+    """A project folder with a small app, `site_app:app`: it answers /wait once there is `go`."""
     (tmp_path / "site_app.py").write_text(APP)
     return tmp_path
 

@@ -52,8 +52,8 @@ def test_where_cpus_run_out_no_node_is_said_to_have_a_budget() -> None:
     found = budgets.status("node3")
     assert found == CpuBudget(
         None,
-        "none: no control group may be made (read-only), and 0 CPUs are free for affinity, which "
-        "gives 1",
+        "none: no control group may be made (read-only), and affinity, which gives 1, "
+        "finds 0 free CPUs",
     )
 
 

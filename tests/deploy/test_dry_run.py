@@ -45,6 +45,9 @@ def test_the_steps_are_those_of_a_roll() -> None:
         "let a second balancer take over, with the new settings",
     )
     assert RollPlan.from_json(plan.to_json()) == plan
+    once = plan_roll(RUNNING, [1], replace(wanted, workers=1, warm_up=WarmUp(("/",), 1)), [])
+    assert once.steps[0].startswith("start node2: 1 worker of shop:app")
+    assert once.steps[2] == "warm node2 up: GET / on each worker, once"
 
 
 def test_settings_that_change_are_told_and_secrets_are_not() -> None:

@@ -65,6 +65,9 @@ def test_every_slot_has_a_line_that_fits_a_narrow_terminal() -> None:
         "shop:app, threads, version 7",
         "1,500 requests · 1,350 req/s · 123 ms · 4 waiting · 6 answers 5xx",
     ]
+    one = replace(STATUS.balancer, requests=1, responses_5xx=1)
+    assert lines(replace(STATUS, balancer=one))[2].startswith("1 request · ")
+    assert lines(replace(STATUS, balancer=one))[2].endswith(" · 1 answer 5xx")
     [first] = [line for line in shown if line.startswith("node1-1")]
     assert first.split() == [
         "node1-1", "127.64.109.101:8001", "in", "rotation", "3", "1", "1,234,567", "3,210", "42",

@@ -364,6 +364,22 @@ def test_a_wrong_number_of_workers_is_refused_before_gunicorn_reads_it(
     )
 
 
+@pytest.mark.parametrize("toml", ['redis_url = "{}"', '[env]\nREDIS_URL = "{}"'])
+def test_the_store_that_the_file_names_gets_to_the_node(
+    deployment: Callable[..., Deployment],
+    project: Path,
+    port: int,
+    toml: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (project / "twofold.toml").write_text(toml.format("redis://elsewhere"))
+    bind = f"127.0.0.1:{port}"
+    assert node.plan_node(deployment(), bind=bind).env["REDIS_URL"] == "redis://elsewhere"
+    # As in a container, where setting both would be refused.
+    monkeypatch.setenv("REDIS_URL_FILE", "/run/secrets/redis_url")
+    assert "REDIS_URL" not in node.plan_node(deployment(), bind=bind).env
+
+
 def test_a_second_port_in_use_is_named(port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + 1))

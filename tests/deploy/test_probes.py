@@ -86,6 +86,21 @@ def test_a_malformed_url_is_refused(url: str) -> None:
         check_store(url)
 
 
+@pytest.mark.parametrize("scheme", ["redis+cluster", "rediss+sentinel", "valkey+cluster"])
+def test_several_servers_are_left_to_the_nodes(scheme: str) -> None:
+    url = f"{scheme}://127.0.0.1:1/main"
+    check_store(url)
+    assert StorePing(url).seconds() is None
+
+
+def test_valkey_means_the_same_as_redis(listener: socket.socket) -> None:
+    url = f"valkey://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    with pytest.raises(StartError, match=r"valkey://127.*refused"):
+        check_store(url)
+    assert StorePing(url).seconds() is None
+
+
 def test_a_store_that_is_not_there_has_no_latency(listener: socket.socket) -> None:
     host, port = listener.getsockname()
     listener.close()

@@ -18,6 +18,7 @@ from deploy.render.haproxy_dns import render_haproxy_dns
 from deploy.render.secrets import new_secrets, render_secrets, secret_names
 from deploy.render.yaml_text import flow, word
 from deploy.settings import load_deployment
+from deploy.targets.compose.files import ProjectFiles
 from framework.commands.new import write_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,6 +224,50 @@ def test_the_script_asks_for_the_address_of_a_store_elsewhere(tmp_path: Path) ->
     with pytest.raises(subprocess.CalledProcessError) as refused:
         run_script(tmp_path, DEPLOYMENT)
     assert "write your own into secrets/redis_url" in refused.value.stderr
+
+
+def test_what_a_secret_holds_is_not_written_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = """
+        app = "site:app"
+        migrate = "true"
+        [containers]
+        redis = false
+        postgres = false
+        [env]
+        SECRET_KEY = "hidden key"
+        REDIS_URL = "redis://:hidden@cache/0"
+        DATABASE_URL = "postgresql://site:hidden@db/site"
+        COLOUR = "blue"
+    """
+    (tmp_path / "twofold.toml").write_text(toml)
+    deployment = load_deployment(tmp_path, {}, environ={})
+    text = render_compose_files(deployment)["docker-compose.yml"]
+    assert "hidden" not in text
+    assert "COLOUR: " in text
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    files_of_project = ProjectFiles("site")
+    files_of_project.write(deployment)
+    written = {file.name: file.read_text() for file in files_of_project.secrets.iterdir()}
+    assert written == {
+        "secret_key": "hidden key",
+        "redis_url": "redis://:hidden@cache/0",
+        "database_url": "postgresql://site:hidden@db/site",
+    }
+
+
+def test_a_store_beside_the_nodes_is_the_one_they_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "twofold.toml").write_text(
+        'app = "site:app"\n[env]\nREDIS_URL = "redis://cache/0"\n'
+    )
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    files_of_project = ProjectFiles("site")
+    files_of_project.write(load_deployment(tmp_path, {}, environ={}))
+    assert "redis://cache" not in files_of_project.compose.read_text()
+    assert (files_of_project.secrets / "redis_url").read_text().endswith("@redis:6379/0")
 
 
 def run_script(folder: Path, deployment: Deployment) -> dict[str, str]:

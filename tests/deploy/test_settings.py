@@ -82,6 +82,7 @@ def test_the_command_line_adds_to_the_table_env(tmp_path: Path) -> None:
 def test_the_environment_comes_before_the_table_env(tmp_path: Path) -> None:
     toml = 'app = "a:b"\n[env]\nA = "1"\nB = "2"'
     assert load(tmp_path, toml, {"A": "from outside"}).env == {"B": "2"}
+    assert load(tmp_path, toml, {"A_FILE": "/run/secrets/a"}).env == {"B": "2"}
     assert load(tmp_path, toml, {"A": "from outside"}, env={"A": "3"}).env == {"A": "3", "B": "2"}
 
 
@@ -162,6 +163,35 @@ def test_an_empty_number_of_workers_in_the_table_env_is_none(tmp_path: Path) -> 
     toml = 'app = "a:b"\nworkers = 1\n[env]\nWEB_CONCURRENCY = ""'
     for found in (load(tmp_path, toml), load(tmp_path, toml, workers=1)):
         assert (found.workers, found.env) == (1, {})
+
+
+def test_the_table_env_names_the_store_as_the_environment_does(tmp_path: Path) -> None:
+    toml = 'app = "a:b"\nredis_url = "redis://file"\n[env]\nREDIS_URL = "redis://table"\nA = "1"'
+    found = load(tmp_path, toml)
+    assert (found.redis_url, found.origins["redis_url"]) == ("redis://table", "[env] REDIS_URL")
+    # A secret that has its own place in each target is not among the open variables.
+    assert found.env == {"A": "1"}
+    outside = {"REDIS_URL": "redis://outside"}
+    assert load(tmp_path, toml, outside).redis_url == "redis://outside"
+    said = {"REDIS_URL": "redis://said"}
+    assert load(tmp_path, toml, outside, env=said).redis_url == "redis://said"
+    assert load(tmp_path, toml, outside, env=said, redis_url="redis://given").redis_url == (
+        "redis://given"
+    )
+
+
+@pytest.mark.parametrize("environ", [{}, {"REDIS_URL": ""}])
+def test_an_empty_store_is_none(tmp_path: Path, environ: dict[str, str]) -> None:
+    toml = 'app = "a:b"\n[env]\nREDIS_URL = "redis://table"'
+    assert load(tmp_path, toml, environ).redis_url == "redis://table"
+    assert load(tmp_path, 'app = "a:b"\n[env]\nREDIS_URL = ""', environ).redis_url is None
+    found = load(tmp_path, toml, environ, env={"REDIS_URL": ""})
+    assert (found.redis_url, found.env) == (None, {})
+
+
+def test_a_number_as_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\[env\] REDIS_URL: redis_url: must be text"):
+        load(tmp_path, 'app = "a:b"\n[env]\nREDIS_URL = "6379"')
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_one_worker_an_address_is_no_mismatch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "reuse_port", "word"), [(3, False, "3 workers"), (2, True, "reuse_port")]
+    ("workers", "reuse_port", "word"),
+    [(3, False, "3 workers, but"), (1, False, "1 worker, but"), (2, True, "reuse_port")],
 )
 def test_settings_that_would_leave_a_slot_without_worker_are_named(
     workers: int, reuse_port: bool, word: str

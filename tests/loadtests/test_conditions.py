@@ -86,7 +86,7 @@ def test_a_budget_is_told_with_what_held_the_nodes_to_it(deployment: Deployment)
     quota = measurement(node_budget={"node1": 0.5}, budget_by="cgroup v2 quota")
     assert cpu_budget(half, [quota, quota]) == "0.5 CPUs a node, by cgroup v2 quota"
     pinned = measurement(node_budget={"node1": 1.0}, budget_by="affinity")
-    assert cpu_budget(half, [pinned]) == "1 CPUs a node, by affinity (0.5 CPUs a node asked)"
+    assert cpu_budget(half, [pinned]) == "1 CPU a node, by affinity (0.5 CPUs a node asked)"
     free = measurement(budget_by="none: no control group may be made")
     assert cpu_budget(half, [free]) == (
         "none: no control group may be made (0.5 CPUs a node asked)"
@@ -99,6 +99,8 @@ def test_conditions_name_what_ran_and_no_secret(deployment: Deployment) -> None:
     assert stated["suite"] == "journey"
     assert stated["workers per node"] == "2"
     assert stated["profile"] == "threads, 4 requests at once per worker"
+    alone = replace(deployment, profile=profile("processes"))
+    assert describe(PLAN, alone, [])["profile"] == "processes, 1 request at once per worker"
     assert stated["balancer"].startswith("HAProxy ")
     assert "store" not in stated
     assert not any("secret" in value or "hidden" in value for value in stated.values())

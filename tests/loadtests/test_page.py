@@ -122,7 +122,7 @@ def test_errors_come_with_the_commonest_first() -> None:
 
 def test_the_law_says_how_well_it_is_known() -> None:
     checked = terms(fit([1, 2, 4, 8], [100, 180, 300, 420]))
-    assert checked["fitted to"] == "4 points, 1 sizes more than fix the curve"
+    assert checked["fitted to"] == "4 points, 1 size more than fix the curve"
     assert "nothing checks it" in terms(fit([1, 2, 4], [100, 180, 300]))["fitted to"]
 
 

@@ -86,23 +86,22 @@ class ProjectFiles:
         return self._haproxy.read_text(encoding="utf-8") if self._haproxy.exists() else ""
 
     def _make_secrets(self, deployment: Deployment) -> None:
-        made = new_secrets(deployment)
-        if deployment.redis_url and "redis_url" not in made:
-            made["redis_url"] = deployment.redis_url
-        for name in ("database_url", "redis_url"):
-            given = deployment.env.get(name.upper())
-            if given and name not in made:
-                made[name] = given
+        env = deployment.env
+        named = {"redis_url": deployment.redis_url, "database_url": env.get("DATABASE_URL")}
+        # A store that runs beside the nodes is the one that they use.
+        texts = {**named, **new_secrets(deployment)}
+        texts["secret_key"] = env.get("SECRET_KEY") or texts["secret_key"]
         for name in secret_names(deployment):
             path = self.secrets / name
             if path.exists():
                 continue
-            if name not in made:
+            text = texts.get(name)
+            if not text:
                 raise StartError(
                     f"the secret {name} is yours to write, for it leads to a server of your own: "
                     f"put it into {path}"
                 )
-            _write(path, made[name])
+            _write(path, text)
 
     @property
     def variables(self) -> dict[str, str]:

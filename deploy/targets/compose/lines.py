@@ -9,6 +9,7 @@ from ...docker.balancer import ContainerBalancer
 from ...errors import StartError
 from ...render.containers import slot_ports
 from ...status import State
+from ...wording import counted
 from .project import Container
 
 
@@ -65,9 +66,9 @@ class Lines:
         slots = _slots(lines)
         if len(free) < (len(self._expected) + 1) * slots:
             raise StartError(
-                f"the balancer looks for {len(lines) // slots} nodes at most, and a roll needs one "
-                "in addition; raise containers.replicas in twofold.toml, which takes effect with "
-                "`twofold down` and `twofold up`"
+                f"the balancer looks for {counted(len(lines) // slots, 'nodes')} at most, and a "
+                "roll needs one in addition; raise containers.replicas in twofold.toml, which "
+                "takes effect with `twofold down` and `twofold up`"
             )
         self._balancer.set_state(free, "drain")
         self._held.update(free)

@@ -12,6 +12,7 @@ from ...docker.lock import locked
 from ...errors import BalancerError, EngineError, StartError
 from ...render.containers import slot_ports
 from ...render.haproxy_dns import render_haproxy_dns
+from ...wording import counted
 from ..base import Report
 from .nodes import PROBE_TIMEOUT
 from .project import PROJECT, Project
@@ -67,7 +68,7 @@ def _start(project: Project, deployment: Deployment, report: Report) -> None:
         project.up(deployment, line=_steps(report))
     except EngineError as error:
         raise StartError(f"{error}\n{_last_words(project)}".rstrip()) from None
-    report(f"waiting until the workers of {deployment.nodes} nodes are ready")
+    report(f"waiting until the workers of {counted(deployment.nodes, 'nodes')} are ready")
     if not _wait_up(project, deployment):
         died = "it ends again and again" if _has_died(project) else ""
         problem = died or f"it was not ready after {deployment.boot_timeout:g} s (boot_timeout)"

@@ -9,6 +9,7 @@ from ...balancer import wait_until
 from ...deployment import Deployment
 from ...docker.engine import Engine
 from ...errors import DeployError, RolloutError, SettingsError, StartError
+from ...wording import counted
 from ..base import Report
 from . import stack, update
 from .image import built_image, check_on_hosts, copy_to_hosts, has_registry
@@ -50,7 +51,7 @@ def scale(running: RunningStack, nodes: int, report: Report) -> None:
     before = running.nodes()
     known = [task.id for task in running.cluster.tasks(running.web)]
     _set_nodes(running, nodes)
-    report(f"{nodes} nodes instead of {before}")
+    report(f"{counted(nodes, 'nodes')} instead of {before}")
     try:
         update.wait_running(running.cluster, deployment, running.web, report, known)
         running.wait_seen(deployment)
@@ -58,7 +59,9 @@ def scale(running: RunningStack, nodes: int, report: Report) -> None:
         if nodes <= before:
             raise
         _set_nodes(running, before)
-        raise DeployError(f"{error}\nThere are {before} nodes as before.") from None
+        raise DeployError(
+            f"{error}\n{running.name} has {counted(before, 'nodes')} as before."
+        ) from None
 
 
 def roll(

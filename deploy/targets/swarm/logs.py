@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 
-from ...errors import DeployError
+from ...errors import DeployError, NotRunning
 from ...logs.reading import REQUESTS, Entry, Query
 from ...logs.requests import read_line
 from .cluster import Cluster, Task
@@ -30,6 +30,8 @@ def read_logs(cluster: Cluster, deployment: str, query: Query, *, follow: bool) 
     A node is `nodeN`, on whatever host; a balancer is `balancer@HOST`.
     """
     there = [name for name in SERVICES if cluster.service(f"{deployment}_{name}")]
+    if not there:
+        raise NotRunning(f"{deployment} does not run in this Swarm, and has no lines there")
     nodes = _nodes(deployment, cluster.tasks(f"{deployment}_web"))
     services = _services(there, query)
     options = ("--timestamps", "--no-trunc", *(["--follow"] if follow else []))

@@ -43,7 +43,9 @@ class RunningStack:
         """:raises NotRunning: it has gone."""
         service = self.service()
         if service is None:
-            raise NotRunning(f"{self.name} does not run in this Swarm any more")
+            raise NotRunning(
+                f"{self.name} does not run in this Swarm; `twofold up --target swarm` starts it"
+            )
         return self.records.load(record_of(service))
 
     def nodes(self) -> int:

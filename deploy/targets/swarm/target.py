@@ -75,14 +75,20 @@ class SwarmTarget(StoppedAfterBlock):
 
     @classmethod
     def find(cls, name: str | None = None) -> Self:
-        """The stack of that name, or the only one there is."""
+        """The stack of that name, or the only one there is.
+
+        One that is down is found by the secrets of what its volumes keep, if none runs instead.
+        """
         cluster = Cluster.of_manager(Engine())
-        found = cluster.services(DEPLOYMENT_LABEL)
-        names = sorted({each["Spec"]["Labels"][DEPLOYMENT_LABEL] for each in found})
+        services = cluster.services(DEPLOYMENT_LABEL)
+        secrets = cluster.labelled("secrets", DEPLOYMENT_LABEL).values()
+        running = {each["Spec"]["Labels"][DEPLOYMENT_LABEL] for each in services}
+        kept = {labels[DEPLOYMENT_LABEL] for labels in secrets}
+        names = sorted(running or kept)
         if name is None and len(names) == 1:
             name = names[0]
-        if name is None or name not in names:
-            raise NotRunning(_not_found(name, names))
+        if name is None or name not in running | kept:
+            raise NotRunning(_not_found(name, sorted(running)))
         target = cls(cluster, name)
         # What a cut-off `up` has left can be taken down, and has no address yet.
         with suppress(DeployError):
@@ -170,9 +176,10 @@ class SwarmTarget(StoppedAfterBlock):
     def down(self, report: Report = silent, *, volumes: bool = False) -> None:
         """Stop and remove everything but the secrets and the volumes.
 
-        `volumes`: those too, but a manager alone cannot reach the volumes of another host.
+        `volumes`: those too, of one that is down as well; but a manager alone cannot reach the
+        volumes of another host.
         """
-        if not self._cluster.services(f"{DEPLOYMENT_LABEL}={self.name}"):
+        if not volumes and not self._cluster.services(f"{DEPLOYMENT_LABEL}={self.name}"):
             return
         engines: Mapping[str, str] = {}
         with suppress(DeployError):
