@@ -91,14 +91,16 @@ def buy_mittens(page: Any, url: str) -> None:
     page.get_by_role("link", name="Mittens").click()
     page.get_by_label("Pairs", exact=True).fill("2")
     page.get_by_role("button", name="Add to cart").click()
-    assert page.get_by_role("status").inner_text() == "Mittens: 2 added to your cart."
+    page.get_by_role("status").get_by_text("Mittens: 2 added to your cart.", exact=True).wait_for()
     page.get_by_role("link", name="Check out").click()
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_role("button", name="Place the order").click()
-    assert page.get_by_label("Address").get_attribute("aria-invalid") == "true"
+    # The page before has the field too.
+    page.locator("#address[aria-invalid=true]").wait_for()
     page.get_by_label("Address").fill("12 St James's Square, London")
     page.get_by_role("button", name="Place the order").click()
+    page.wait_for_url(f"{url}/checkout/thanks")
     assert "2 pairs for €78.00" in page.get_by_role("main").inner_text()
 
 
@@ -187,7 +189,8 @@ def test_pages_fit_the_screen(
     )
     for path in FORMS:
         page.goto(url + path)
-        page.locator(".fields .button").click()  # which shows what is wrong
+        page.locator(".fields .button").click()
+        page.get_by_role("alert").wait_for()
         assert hidden_width(page) <= 0, path
     email = f"{secrets.token_hex(8)}{'x' * 60}@{'y' * 60}.example.org"
     register(page, url, name=LONG_NAME, email=email)
@@ -238,9 +241,11 @@ def test_a_language_stays_chosen(browser: Any, url: str) -> None:
     page.goto(f"{url}/items/3")
 
     page.get_by_role("button", name="Deutsch").click()
-    page.wait_for_url(f"{url}/items/3")
+    page.locator("html[lang=de]").wait_for()
+    assert page.url == f"{url}/items/3"
     assert page.get_by_role("heading", level=1).inner_text() == "Kerzenleuchter"
     page.get_by_role("link", name="Laden").click()
+    page.wait_for_url(f"{url}/")
     assert page.locator("html").get_attribute("lang") == "de"
     page.get_by_role("button", name="العربية").click()
     page.locator("html[dir=rtl]").wait_for()

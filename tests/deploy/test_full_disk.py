@@ -90,6 +90,7 @@ def test_settings_that_the_balancer_did_not_get_are_tried_again(
     rolling.start()
     eventually(lambda: any(node.state == "draining" for node in target.status().nodes))
     with unwritable(config):
+        (project / "go").touch()
         rolling.join()
         visitor.join()
     assert "all nodes are of version 2, but the balancer goes on" in raised[0]

@@ -38,12 +38,14 @@ Eventually = Callable[..., None]
 
 # Says the request's id, in the answer and to its log.
 APP = """\
-import sys, time
+import os, sys, time
 
 def app(environ, start_response):
     request_id = environ.get("HTTP_X_REQUEST_ID", "-")
     if environ["PATH_INFO"] == "/wait":
         time.sleep(3)
+        while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")):
+            time.sleep(0.02)
     if environ["PATH_INFO"] == "/fail":
         raise RuntimeError("a fault of the app")
     if environ["PATH_INFO"] == "/say":
@@ -127,7 +129,9 @@ def test_a_request_that_failed_is_named_in_the_log_of_its_node(
     assert text.endswith("The request the-one-that-failed failed")
 
 
-def test_a_request_that_no_worker_took_is_told_too(start: Start, eventually: Eventually) -> None:
+def test_a_request_that_no_worker_took_is_told_too(
+    start: Start, project: Path, eventually: Eventually
+) -> None:
     overrides = {"balancer.queue_timeout": 0.1, "metrics.bind": "127.0.0.1:0"}
     target = start(nodes=1, workers=1, profile="processes", **overrides)
     with closing(connect(target)) as first, closing(connect(target)) as second:
@@ -136,12 +140,15 @@ def test_a_request_that_no_worker_took_is_told_too(start: Start, eventually: Eve
         response, text = get(second, "/refused", "refused-request")
         assert (response.status, response.headers["X-Request-ID"]) == (503, "refused-request")
         assert "busy" in text
+        (project / "go").touch()
         assert first.getresponse().read()
     eventually(lambda: len(lines(target, requests=True)) == 2)
     [line] = lines(target, status="503")
     assert (line["request_id"], line["node"], line["termination"]) == ("refused-request", "-", "sQ")
     [slow] = lines(target, slower_than=2.5)
     assert slow["path"] == "/wait"
+    # They are counted after they are written.
+    eventually(lambda: requests(metrics(target)) == 2)
     found = metrics(target)
     assert found["twofold_queue_timeouts_total"] == 1
     assert found["twofold_requests_total - - 503"] == 1

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 import urllib.request
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,7 +87,8 @@ def test_nobody_notices_workers_that_are_replaced(
     assert visitors.failed == []
     assert visitors.executed_twice() == []
     assert "Traceback" not in log_of(target)
-    assert Counter(slot_that_answers(target) for _ in range(10)) == {"1": 5, "2": 5}
+    # Each of two workers has a slot, also the last ones to come.
+    eventually(lambda: {slot_that_answers(target) for _ in range(4)} == {"1", "2"})
 
 
 @pytest.mark.parametrize("cause", CAUSES)

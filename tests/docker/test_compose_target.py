@@ -101,12 +101,12 @@ def test_a_rollback_brings_the_image_before(target: ComposeTarget) -> None:
 def test_a_version_that_is_never_ready_is_rolled_back(site: Site, target: ComposeTarget) -> None:
     before, visitors = target.status(), Visitors(target.url, each=1)
     tag = docker("image", "inspect", "--format", "{{.Id}}", site.name)
-    site.write(NOT_READY, boot_timeout=25)
+    site.write(NOT_READY, boot_timeout=40)
     with visitors.running(), pytest.raises(RolloutError) as error:
         target.roll(version="bad")
     said = str(error.value)
     assert "version bad did not get into service" in said
-    assert "was not ready after 25 s (boot_timeout)" in said
+    assert "was not ready after 40 s (boot_timeout)" in said
     assert "no key is set" in said
     assert "The last answer to GET /readyz: 503" in said
     assert "the key is missing" in said

@@ -263,7 +263,7 @@ def wait_until_gone(pids: list[int]) -> None:
     wait_until(lambda: not any(command_line(pid) for pid in pids))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

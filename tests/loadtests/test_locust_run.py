@@ -71,7 +71,9 @@ def test_messages_without_end_are_gathered(url: str, suite: Path) -> None:
         """,
         before="from itertools import count\nnumbers = count()",
     )
-    (record,) = records(Load(suite, url, USERS, run_time=60), 1)
+    with LocustRun(Load(suite, url, USERS, run_time=60)) as run:
+        # A busy machine may need more than one interval for so many.
+        record = next(record for record in run if record.failures > 25)
     assert len(record.errors) == 21
     assert record.errors["other errors"] > 1
     assert all(len(message) <= 300 for message in record.errors)
@@ -236,7 +238,7 @@ def test_locust_dies_with_a_killed_parent_even_while_it_hangs(url: str, suite: P
         locust = int(parent.stdout.readline())
         wait_for(suite.with_name("hanging"))
         parent.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{locust}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{locust}").exists()

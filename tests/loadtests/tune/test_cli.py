@@ -118,7 +118,7 @@ def test_an_interrupt_shows_what_is_known_and_leaves_nothing(project: Path) -> N
     assert children(process.pid) == []
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
