@@ -127,14 +127,20 @@ def remove_volumes(running: RunningStack, engines: Mapping[str, str], report: Re
     """On the manager and on the hosts whose engines are known, by their names."""
     label = f"label=com.docker.stack.namespace={running.name}"
     others = [Engine(address, env=running.engine.env) for address in engines.values()]
+    left = []
     for engine in (running.engine, *others):
         for name in engine.ask("volume", "ls", "--quiet", "--filter", label).stdout.split():
             # A container that is being removed still holds it.
-            wait_until(partial(_removed, engine, name), seconds=END_TIMEOUT)
-    report(
-        "volumes on hosts that are not in [swarm.engines] stay; there, say `docker volume rm "
-        f"$(docker volume ls --quiet --filter {label})`"
-    )
+            if not wait_until(partial(_removed, engine, name), seconds=END_TIMEOUT):
+                left.append(name)
+    command = f"docker volume rm $(docker volume ls --quiet --filter {label})"
+    report(f"volumes on hosts that are not in [swarm.engines] stay; there, say `{command}`")
+    if left:
+        raise DeployError(
+            f"still there after {END_TIMEOUT:g} s: {', '.join(left)}; something else uses them: "
+            f"`docker ps --all --filter volume={left[0]}` tells what, and `twofold down --volumes` "
+            "then removes them"
+        )
 
 
 def _removed(engine: Engine, volume: str) -> bool:
