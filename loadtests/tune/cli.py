@@ -16,6 +16,7 @@ from loadtests.cli import MAX_NAME
 from loadtests.command import INTERRUPTED, ended_in_order
 from loadtests.errors import LoadTestError
 from loadtests.output import require_writable
+from loadtests.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,8 +160,8 @@ def report(tuning: Tuning, json: Path | None) -> None:
     click.echo(f"\n{tuning.outcome.sentence}")
     if tuning.outcome.recommended:
         cpus = tuning.resources.cpus
-        unit = "CPU" if cpus.amount == 1 else "CPUs"
-        click.echo(f"Measured on one node with {cpus.amount:g} {unit} ({cpus.source}).")
+        amount = counted(cpus.amount, "CPUs")
+        click.echo(f"Measured on one node with {amount} ({cpus.source}).")
     if json is not None:
         click.echo(f"Figures: {json}")
 
